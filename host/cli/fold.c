@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "host/cli/message.h"
+#include "host/cli/scores.h"
 
 /* Digits at *text as a number, *text moved past them; 0: there are none, or they are beyond any number of rows. */
 static size_t take_number(const char **text) {
@@ -110,9 +111,8 @@ vise_fold_options vise_i_cli_fold_options(const vise_i_cli_options *options, con
 
 vise_fold_options vise_i_cli_fold_options_of_labels(const vise_i_cli_options *options, const size_t *rows,
                                                     size_t n_rows) {
-  const vise_targets targets = vise_loss_targets(options->training.loss);
   vise_fold_options dealing = vise_i_cli_fold_options(options, rows, n_rows);
-  if (targets == VISE_TARGETS_NUMBERS || targets == VISE_TARGETS_COUNTS) dealing.stratify = false;
+  if (vise_i_cli_is_regression(options->training.loss)) dealing.stratify = false;
   return dealing;
 }
 

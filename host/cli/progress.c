@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "host/cli/cli.h"
+#include "host/cli/scores.h"
 #include "host/cli/terminal.h"
 
 /* Least time between two lines or events of epochs, two bars, and two other events. */
@@ -57,11 +58,10 @@ static void begin(vise_i_cli_progress *progress, int file, vise_i_cli_show show)
 void vise_i_cli_progress_begin(vise_i_cli_progress *progress, const vise_i_cli_options *options) {
   const vise_train_config *training = &options->training;
   const uint64_t epochs = training->epochs, last = training->stop_after_epoch;
-  const vise_targets targets = vise_loss_targets(training->loss);
   begin(progress, STDERR_FILENO, options->quiet ? VISE_I_CLI_SHOW_NONE : options->show);
   progress->quiet = options->quiet;
   progress->epochs = last > 0 && (epochs == 0 || last < epochs) ? last : epochs;
-  progress->classifies = targets != VISE_TARGETS_NUMBERS && targets != VISE_TARGETS_COUNTS;
+  progress->classifies = !vise_i_cli_is_regression(training->loss);
   progress->weighted = training->class_weights != NULL;
 }
 

@@ -110,6 +110,10 @@ static vise_status find_val_loss(vise_i_cli_report *report, vise_error *err) {
   const vise_train_config *training = &report->options->training;
   report->val_loss = report->result.validation.loss;
   if (training->quantize == NULL || report->setup->validation == NULL) return VISE_OK;
+  if (training->class_weights == NULL) {
+    report->val_loss = report->kept[VISE_I_CLI_VALIDATION_ROWS].metrics.loss;
+    return VISE_OK;
+  }
 
   vise_metrics metrics;
   vise_eval_config config = vise_i_cli_eval_of_training(training);

@@ -189,6 +189,11 @@ static vise_status make_room(summing *s, size_t n_outputs, vise_error *err) {
   return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for %zu classes", out->n_classes);
 }
 
+bool vise_i_cli_is_regression(vise_loss loss) {
+  const vise_targets targets = vise_loss_targets(loss);
+  return targets == VISE_TARGETS_NUMBERS || targets == VISE_TARGETS_COUNTS;
+}
+
 vise_status vise_i_cli_scores_make(const vise_i_cli_model *model, const vise_dataset *dataset,
                                    const vise_eval_config *config, vise_i_cli_scores *out, vise_error *err) {
   const vise_targets kind = vise_loss_targets(vise_model_loss(model->model));
@@ -197,7 +202,7 @@ vise_status vise_i_cli_scores_make(const vise_i_cli_model *model, const vise_dat
   summing s = {.model = model,
                .dataset = dataset,
                .config = config,
-               .is_regression = kind == VISE_TARGETS_NUMBERS || kind == VISE_TARGETS_COUNTS,
+               .is_regression = vise_i_cli_is_regression(vise_model_loss(model->model)),
                .one_hot = kind == VISE_TARGETS_LABELS && vise_dataset_is_one_hot(dataset),
                .scores = out};
   *out = (vise_i_cli_scores){.auc = NAN, .mae = NAN};

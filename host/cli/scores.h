@@ -16,6 +16,9 @@ typedef struct vise_i_cli_scores {
   size_t n_sampled_targets, n_sampled;
 } vise_i_cli_scores;
 
+/* Whether targets and predictions of the loss are numbers, rather than classes. */
+bool vise_i_cli_is_regression(vise_loss loss);
+
 /* Free the scores with vise_i_cli_scores_free, on failure too. */
 VISE_WARN_UNUSED vise_status vise_i_cli_scores_make(const vise_i_cli_model *model, const vise_dataset *dataset,
                                                     const vise_eval_config *config, vise_i_cli_scores *out,

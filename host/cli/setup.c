@@ -14,6 +14,7 @@
 #include "host/cli/message.h"
 #include "host/cli/missing.h"
 #include "host/cli/monotone.h"
+#include "host/cli/scores.h"
 #include "host/cli/shard.h"
 #include "host/cli/table_data.h"
 
@@ -165,8 +166,7 @@ static vise_status settle_net(vise_i_cli_options *options, const vise_i_cli_setu
 /* Classes of the model of --init stay classes. */
 static vise_status check_classes(const vise_i_cli_options *options, const vise_i_cli_setup *setup, vise_error *err) {
   if (setup->preprocessor == NULL || vise_preprocessor_n_classes(setup->preprocessor) == 0) return VISE_OK;
-  const vise_targets targets = vise_loss_targets(options->training.loss);
-  if (!setup->keeps_scaling || (targets != VISE_TARGETS_NUMBERS && targets != VISE_TARGETS_COUNTS)) return VISE_OK;
+  if (!setup->keeps_scaling || !vise_i_cli_is_regression(options->training.loss)) return VISE_OK;
   return vise_i_cli_fail(err, VISE_ERR_USAGE,
                          "--loss %s and --init contradict each other: the target of %s is %zu classes, not numbers",
                          vise_loss_name(options->training.loss), options->init, setup->n_classes);

@@ -7,6 +7,7 @@
 #include "host/cli/cli.h"
 #include "host/cli/progress.h"
 #include "host/cli/report.h"
+#include "host/cli/scores.h"
 #include "host/cli/sweep.h"
 
 enum { N_LISTED = 5, NAME_BYTES = 512 };
@@ -47,9 +48,8 @@ static void print_search(const vise_i_cli_sweeping *s) {
 /* Of arrays the loss says whether whole numbers are classes. */
 static size_t n_classes_of(const vise_i_cli_sweeping *s) {
   const vise_i_cli_setup *first = &s->data[0].setups[0];
-  const vise_targets targets = vise_loss_targets(s->options->training.loss);
   if (first->preprocessor != NULL) return vise_preprocessor_n_classes(first->preprocessor);
-  return targets == VISE_TARGETS_NUMBERS || targets == VISE_TARGETS_COUNTS ? 0 : first->n_classes;
+  return vise_i_cli_is_regression(s->options->training.loss) ? 0 : first->n_classes;
 }
 
 void vise_i_cli_sweep_print_start(const vise_i_cli_sweeping *s) {

@@ -20,8 +20,7 @@ bool vise_i_cli_score_larger(vise_i_cli_score score) {
 }
 
 bool vise_i_cli_score_fits(vise_i_cli_score score, vise_loss loss, size_t n_outputs) {
-  const vise_targets targets = vise_loss_targets(loss);
-  const bool of_numbers = targets == VISE_TARGETS_NUMBERS || targets == VISE_TARGETS_COUNTS;
+  const bool of_numbers = vise_i_cli_is_regression(loss);
   switch (score) {
     case VISE_I_CLI_SCORE_LOSS:
       return true;

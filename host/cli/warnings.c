@@ -64,8 +64,7 @@ static size_t *count_labels(const vise_i_cli_setup *setup) {
 
 static void warn_of_classes(vise_i_cli_warnings *list, const vise_i_cli_options *options,
                             const vise_i_cli_setup *setup) {
-  const vise_targets targets = vise_loss_targets(options->training.loss);
-  if (targets == VISE_TARGETS_NUMBERS || targets == VISE_TARGETS_COUNTS) return;
+  if (vise_i_cli_is_regression(options->training.loss)) return;
 
   const vise_preprocessor *p = setup->preprocessor;
   const bool of_table = p != NULL && vise_preprocessor_n_classes(p) > 0 && !setup->keeps_scaling;

@@ -1,6 +1,7 @@
 /* What the table of a training decides: its data, its loss, the outputs of its net. */
 #include "host/base/call.h"
 #include "host/base/struct.h"
+#include "host/base/traits.h"
 #include "vise/fit.h"
 
 vise_status vise_dataset_prepare(vise_table *table, const vise_preprocessor_options *options,
@@ -32,11 +33,6 @@ done:
   return status;
 }
 
-static bool takes_numbers(vise_loss loss) {
-  const vise_targets targets = vise_loss_targets(loss);
-  return targets == VISE_TARGETS_NUMBERS || targets == VISE_TARGETS_COUNTS;
-}
-
 void vise_train_config_settle(vise_train_config *training, const vise_preprocessor *preprocessor, bool loss_given,
                               bool scale_target_given) {
   if (training == NULL || preprocessor == NULL || loss_given) return;
@@ -51,7 +47,7 @@ void vise_train_config_settle(vise_train_config *training, const vise_preprocess
 
 /* One for a loss of numbers; one for two classes where the loss does with that. */
 static size_t outputs_of(size_t n_classes, vise_loss loss) {
-  if (takes_numbers(loss)) return 1;
+  if (vise_i_loss_is_regression(loss)) return 1;
   return vise_loss_targets(loss) == VISE_TARGETS_LABELS || n_classes > 2 ? n_classes : 1;
 }
 
