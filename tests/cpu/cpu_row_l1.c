@@ -314,16 +314,19 @@ Test(row_l1, threads_correct_the_counts_of_others) {
     c.spec.n_threads = 3;
     c.spec.hooks.shares_always = true;
     c.spec.rule.max_norm = 0.05;
+
     c.activation = VISE_IDENTITY; /* so that every row has a gradient */
     c.lr = 1e4;                   /* and the step ends at the box */
     c.n_steps = 1;
     c.mask = true;
     c.keeps = keeps_row;
     kept_row = rows[i];
+
     for (size_t l = 0; l < 3; l++) {
       c.spec.row_balls[l].radius = 0;
       c.spec.boxes[l] = (vise_i_box){-0.004, 0.004};
     }
+
     cpu_result result = cpu_case_run(&c, OPS);
     expect_counted(&c, &result);
     cpu_result_free(&result);
